@@ -211,6 +211,28 @@ def test_a_queue_that_cannot_be_used(place: str, error: str) -> None:
     assert "s3cret" not in result.output
 
 
+def test_a_queue_that_is_down(tmp_path: Path) -> None:
+    """The reason why the queue's database cannot be used is an error in one line, and the exit code
+    is 1. The rest is checked all the same. A queue that was never used is not created."""
+    path = tmp_path / "queue.sqlite"
+
+    assert run(create_app(url="console:", queue=str(path))).exit_code == 0
+    assert not path.exists()
+    path.write_bytes(b"Dear diary, " * 1000)
+    result = run(create_app(url="console:", queue=str(path)))
+    assert result.exit_code == 1
+    assert result.output.count(f"Error: The queue in {path} cannot be used: file is not a") == 1
+    assert "Nothing is sent." in result.output
+    with closed_port() as port:
+        url = f"postgresql+psycopg://shop:s3cret@127.0.0.1:{port}/shop"
+        accounts = {"spare": {"url": "console:"}}
+        failover = ["default", "spare"]
+        app = create_app(url="console:", queue=url, accounts=accounts, failover=failover)
+        result = run(app)
+    assert result.exit_code == 1 and "s3cret" not in result.output
+    assert len(re.findall(r"^Error: The queue in postgresql.*refused", result.output, re.M)) == 1
+
+
 @pytest.mark.parametrize(
     ("values", "using", "option", "source"),
     [

@@ -192,6 +192,10 @@ def test_a_damaged_row(full: Shop) -> None:
 
     assert "damaged: its recipients" in run(full, "queue", "list")[1]
     assert run(full, "queue", "show", "4")[0] == 1
+    with full.queue.store.file.write() as connection:  # type: ignore[attr-defined]
+        connection.execute("UPDATE mail_queue SET due = 9e15, expires = -9e15 WHERE id = 4")
+    assert "4  waiting  9999-12-" in run(full, "queue", "list")[1]
+    assert re.search("due +9999-12-", run(full, "queue", "show", "4")[1])
     assert run(full, "queue", "retry", "4") == (0, "0 messages queued again.\n")
 
 

@@ -567,7 +567,7 @@ def test_the_last_attempt(tmp_path: Path, scripted: Scripted) -> None:
         ("recipients", "{", "recipients cannot be read"),
         ("recipients", '[["b@", null, null, null, ""]]', "recipients cannot be read"),
         ("options", "nonsense", "options cannot be read"),
-        ("options", '{"version": 2}', "version 2"),
+        ("options", '{"version": 0}', "version 0"),
         ("options", '{"version": 1}', "options cannot be read"),
         ("content", b"cut", "content is gone, or cut short"),
         ("content", None, "content is gone, or cut short"),

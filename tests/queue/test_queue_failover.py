@@ -19,6 +19,7 @@ from flask_mailhandler.queue import outcomes
 from flask_mailhandler.queue.bell import Bell
 from flask_mailhandler.queue.outcomes import Settled
 from flask_mailhandler.queue.sending.begun import Begun
+from flask_mailhandler.queue.unreadable import DamagedRowError
 from pooling import Clock
 from queue_page_app import looking
 from queueing import Shop
@@ -357,7 +358,7 @@ def test_what_earlier_releases_can_read() -> None:
 
     assert outcomes.to_json([plain]).count(",") == 5
     assert outcomes.from_json(outcomes.to_json([plain, other])) == (plain, other)
-    with pytest.raises(outcomes.DamagedRowError):
+    with pytest.raises(DamagedRowError):
         outcomes.from_json(outcomes.to_json([other]).replace('"backup"', "7"))
 
 

@@ -8,8 +8,8 @@ import typing as t
 
 import pytest
 
-from flask_mailhandler.queue.outcomes import DamagedRowError
 from flask_mailhandler.queue.stored_message import job_of
+from flask_mailhandler.queue.unreadable import DamagedRowError
 from queueing import shop
 from sending import letter
 from sending import Scripted

@@ -21,8 +21,8 @@ from flask_mailhandler import Phase
 from flask_mailhandler import Report
 from flask_mailhandler import State
 from flask_mailhandler.queue import outcomes
-from flask_mailhandler.queue.outcomes import DamagedRowError
 from flask_mailhandler.queue.outcomes import Settled
+from flask_mailhandler.queue.unreadable import DamagedRowError
 from queueing import shop
 from sending import letter
 from servers.http_server import page

@@ -15,13 +15,13 @@ from flask_mailhandler import Outcome
 from flask_mailhandler import State
 from flask_mailhandler.queue import outcomes
 from flask_mailhandler.queue import transition
-from flask_mailhandler.queue.outcomes import DamagedRowError
 from flask_mailhandler.queue.outcomes import Settled
 from flask_mailhandler.queue.retry import backoff
 from flask_mailhandler.queue.retry import next_step
 from flask_mailhandler.queue.row import Row
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.shared_rate_limit import take
+from flask_mailhandler.queue.unreadable import DamagedRowError
 
 if t.TYPE_CHECKING:
     from flask_mailhandler.config import Limits

@@ -17,6 +17,7 @@ from flask_sqlalchemy import SQLAlchemy
 
 from flask_mailhandler import ConfigurationError
 from flask_mailhandler import mail_queue_tables
+from flask_mailhandler import QueueError
 from flask_mailhandler.app.queue_keys import QueueSettings
 from flask_mailhandler.queue.build import store_of
 from flask_mailhandler.queue.lease import Lease
@@ -161,6 +162,27 @@ def test_an_error_of_any_kind(place: Place) -> None:
 
     assert store.settle(failed, "me")
     assert [one.error for one in store.rows(Filter(), 1)] == ["a\N{REPLACEMENT CHARACTER}b?"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "sqlalchemy",
+        *(pytest.param(name, marks=pytest.mark.services) for name in ("postgresql", "mariadb")),
+    ],
+    indirect=True,
+)
+def test_tables_of_an_older_release(place: Place) -> None:
+    """If a column is missing, the error says how to update the tables."""
+    store = t.cast(SqlalchemyStore, place.store())
+    add(store, row())
+    with store.database.write() as connection:
+        connection.execute(sa.text("ALTER TABLE mail_queue RENAME COLUMN ended TO was_ended"))
+
+    with pytest.raises(
+        QueueError, match=r"Flask-Migrate: flask db migrate, and flask db upgrade\.$"
+    ):
+        store.rows(Filter(), 1)
 
 
 def test_the_journal(tmp_path: Path) -> None:

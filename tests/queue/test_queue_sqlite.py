@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pathlib
 import re
 import sqlite3
 import stat
@@ -22,6 +23,7 @@ from flask_mailhandler.queue import process
 from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.process import boot_id
 from flask_mailhandler.queue.stores.sqlite import file as sqlite_file
+from flask_mailhandler.queue.stores.sqlite import place as sqlite_place
 from flask_mailhandler.queue.stores.sqlite import transaction as sqlite_transaction
 from flask_mailhandler.queue.stores.sqlite.store import SqliteStore
 from forking import fork
@@ -37,6 +39,8 @@ from storing import row
 if t.TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from queueing import Shop
 
 
 @pytest.fixture
@@ -229,6 +233,76 @@ def test_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         other.close()
 
         assert here.mail.send_later(letter()).created
+
+
+def test_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two threads that find the file locked, the one that has waited for the other waits only
+    for the rest of its own time. One that comes later waits for the whole time."""
+    now, waited = [100.0], list[float]()
+
+    def locked(connection: sqlite3.Connection, patience: float) -> None:
+        waited.append(patience)
+        now[0] += patience / 1000
+        raise sqlite3.OperationalError("database is locked")
+
+    clock = types.SimpleNamespace(monotonic=lambda: now[0])
+    monkeypatch.setattr(sqlite_transaction, "time", clock)
+    monkeypatch.setattr(sqlite_transaction, "begin_when_free", locked)
+    line = sqlite_transaction.Line()
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        for came in (100.0, 104.0, 104.0, 114.0, 120.0):
+            line.came, now[0] = came, max(now[0], came)
+            with pytest.raises(sqlite3.OperationalError):
+                line.begin(connection, 10_000)
+
+    assert waited == [10_000, 4000, 0, 10_000, 6000]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "sqlalchemy"])
+def test_a_file_that_is_deleted(
+    kind: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file that is deleted or replaced while the app runs is not written to any more, because its
+    mail would be gone with the process. The next message is in the file that is there then."""
+    path, kept = tmp_path / "queue.sqlite", tmp_path / "kept.sqlite"
+
+    def later(one: Shop) -> None:
+        with one.app.app_context():
+            one.mail.send_later(letter())
+
+    named = str(path) if kind == "sqlite" else f"sqlite:///{path}"
+    with shop(tmp_path, MAIL_QUEUE=named) as here, shop(tmp_path, MAIL_QUEUE=named) as other:
+        later(here)
+        for end in ("-wal", "-shm"):
+            pathlib.Path(f"{path}{end}").unlink(missing_ok=True)
+        path.rename(kept)
+        later(here)
+        assert len(other.rows) == len(here.rows) == 1
+        assert caplog.text.count("was deleted or replaced") == 1
+
+        path.unlink()
+        assert here.queue.health().ok
+        later(other)
+        later(here)
+        assert len(other.rows) == len(here.rows) == 2
+        assert caplog.text.count("was deleted or replaced") == 3
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_a_folder_that_may_not_be_searched(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A process that may not look into the folder any more goes on with the file it has opened."""
+
+    def stat(path: str) -> t.NoReturn:
+        raise PermissionError(path)
+
+    add(store, row())
+    monkeypatch.setattr(sqlite_place, "os", types.SimpleNamespace(stat=stat))
+    add(store, row())
+
+    assert store.counts() == {"waiting": 2} and caplog.text == ""
 
 
 def test_a_lock_is_waited_for(store: SqliteStore) -> None:

@@ -12,10 +12,10 @@ import pytest
 from flask_mailhandler import Message
 from flask_mailhandler import message_sent
 from flask_mailhandler import MessageFields
-from flask_mailhandler.queue.outcomes import DamagedRowError
 from flask_mailhandler.queue.row import RowState
 from flask_mailhandler.queue.stored_message import message_of
 from flask_mailhandler.queue.stores.base import Filter
+from flask_mailhandler.queue.unreadable import DamagedRowError
 from queue_page_app import looking
 from queueing import shop
 from sending import letter

@@ -1,4 +1,5 @@
-"""Sent to third-party servers: aiosmtpd, and Postfix, from which the message is read back."""
+"""Sent to third-party servers: aiosmtpd, OpenSMTPD, and Postfix, from which the message is read
+back."""
 
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ if t.TYPE_CHECKING:
 
     from servers.aiosmtpd_server import AiosmtpdServer
     from servers.certificates import Certificates
+    from servers.opensmtpd import OpenSMTPD
     from servers.postfix import Postfix
 
 MODES = pytest.mark.parametrize("mode", ["plain", "starttls", "tls"])
@@ -230,3 +232,30 @@ def test_postfix_list(postfix: Postfix, certificates: Certificates) -> None:
     assert len(sent) == 200
     assert {str(copy.message["Message-ID"]) for copy in copies} == sent
     assert len(copies) == 200
+
+
+@pytest.mark.services
+def test_opensmtpd_limits_messages(opensmtpd: OpenSMTPD) -> None:
+    """It takes 100 messages of a connection, and replies 452 4.5.3 to the next MAIL: the others
+    follow over new connections."""
+    sending = SMTPEmailHandler(
+        host="127.0.0.1", port=opensmtpd.port, security="none", messages_per_connection=1000
+    )
+
+    reports = sending.send([letter("ann@example.com") for _ in range(250)])
+
+    assert all(report.ok for report in reports)
+
+
+@pytest.mark.services
+def test_opensmtpd_limits_recipients(opensmtpd: OpenSMTPD) -> None:
+    """It takes 1,000 recipients of a message, and replies 451 4.5.3 to the next RCPT: the others
+    follow in a second transaction."""
+    to = [f"r{number:04}@example.com" for number in range(1100)]
+    sending = SMTPEmailHandler(
+        host="127.0.0.1", port=opensmtpd.port, security="none", recipients_per_message=2000
+    )
+
+    (report,) = sending.send([letter(*to)])
+
+    assert report.ok and report.accepted == to

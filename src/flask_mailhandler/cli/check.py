@@ -22,6 +22,7 @@ from ..handlers.signed_address import SignedAddress
 from ..handlers.smtp import SMTPEmailHandler
 from ..handlers.unsubscribe import UnsubscribeLink
 from ..secret import Secret
+from .table import print_error
 from .table import print_table
 
 if t.TYPE_CHECKING:
@@ -38,8 +39,8 @@ def check(in_force: InForce, to: str | None, *, live: bool = False) -> int:
 
     :param to: The recipient to ask about.
     :param live: Whether to send a message to *to*.
-    :return: The exit code: 0 if the server would accept mail, or has accepted it, and recipients
-        can unsubscribe.
+    :return: The exit code: 0 if the server would accept mail, or has accepted it, recipients can
+        unsubscribe, and the queue can be used.
     :raises MailError: if a setting or *to* cannot be used.
     """
     if in_force.members:
@@ -67,11 +68,13 @@ def check(in_force: InForce, to: str | None, *, live: bool = False) -> int:
         click.echo()
     if getattr(sys.modules.get("flask_mail"), "__name__", "") == _INSTALLED:
         click.echo(f"'import flask_mail' means {_INSTALLED}: install() was called.\n")
-    works = True
+    for why in (broken := in_force.queue_errors()):
+        print_error(why)
+    works = not broken
     if handler.unsubscribe is not None and handler.unsubscribe.make is not None:
         from .check_unsubscribe import try_page
 
-        works = try_page(handler.unsubscribe)
+        works = try_page(handler.unsubscribe) and works
     if isinstance(handler, SMTPEmailHandler) and handler.dkim_keys:
         click.echo(_signed_with(handler.dkim_keys, handler.dkim_domain) + "\n")
     if in_force.has_webhooks:

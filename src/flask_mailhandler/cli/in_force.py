@@ -60,6 +60,8 @@ class InForce:
     """Whether a test captures the mail."""
     of_the_app: Callable[[], list[tuple[str, str, str]]] = list
     """Returns the settings of the whole app: name, value and source."""
+    queue_errors: Callable[[], list[str]] = list
+    """Returns why the app's queue cannot be used; nothing if it can, or was never used."""
     has_webhooks: bool = False
     """Whether the app has a URL for the webhooks of the account."""
     members: tuple[InForce, ...] = ()
@@ -136,12 +138,14 @@ def of_app(using: str | None, *, alone: bool = False) -> InForce:
     not_set = mine.framework.wording(_NOT_SET)
     captured = mine.scope is not mine.edges
     hooked = endpoint_of(account) is not None
-    found = InForce(account, kind, decided_by, deliver, not_set, captured, shared, hooked)
+    errors = functools.partial(_queue_errors, mine)
+    found = InForce(account, kind, decided_by, deliver, not_set, captured, shared, errors, hooked)
     if alone or group is None or not mine.passes_on(using):
         return found
-    members = tuple(
-        dataclasses.replace(of_app(name, alone=True), of_the_app=shared if number == 0 else list)
-        for number, name in enumerate(group.names)
+    first, *others = (of_app(name, alone=True) for name in group.names)
+    members = (
+        dataclasses.replace(first, of_the_app=shared),
+        *(dataclasses.replace(one, of_the_app=list, queue_errors=list) for one in others),
     )
     passes_on = functools.partial(_passes_on, mine, group)
     return dataclasses.replace(found, members=members, passes_on=passes_on)
@@ -184,6 +188,14 @@ def _of_the_app(mine: Registration, account: Account) -> list[tuple[str, str, st
         return config.key(option) if given else "default"
 
     return [(name, value, source(option)) for name, (value, option) in found.items() if value]
+
+
+def _queue_errors(mine: Registration) -> list[str]:
+    """Return why the queue of an app cannot be used. Nothing is created to find out."""
+    from ..queue.build import queue_of
+
+    health = queue_of(mine).health(only=["store-unreachable", "wrong-tables"])
+    return [finding.text for finding in health.findings if finding.severity == "error"]
 
 
 def _suppressed(mine: Registration) -> str:

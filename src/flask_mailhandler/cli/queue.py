@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import time
 from collections.abc import Iterator
@@ -11,20 +10,22 @@ from collections.abc import Sequence
 import click
 
 from ..events.event import Event
+from ..handlers.console import visible
 from ..queue import outcomes
 from ..queue.current import current_queue
 from ..queue.health.span import span
 from ..queue.mail_queue import MailQueue
 from ..queue.mail_queue import PURGEABLE
-from ..queue.outcomes import DamagedRowError
 from ..queue.outcomes import Settled
+from ..queue.row import about_unknown
 from ..queue.row import FINISHED
-from ..queue.row import PRIORITIES
+from ..queue.row import priority_name
 from ..queue.row import Row
 from ..queue.row import RowState
 from ..queue.stats import count_text
 from ..queue.stored_message import read_options
 from ..queue.stores.search import COUNTED
+from ..queue.unreadable import DamagedRowError
 from .ask import interactive
 from .queue_choice import Choice
 from .table import print_error
@@ -52,7 +53,11 @@ def status(using: str | None, exact: bool) -> int:
     stats = queue.stats(up_to=up_to)
     counts = stats.counts if using is None else queue.store.counts(using)
     click.echo(f"The queue in {queue.store}:\n")
-    print_table([(str(state), count_text(counts.get(state, 0), up_to)) for state in RowState])
+    states = dict.fromkeys((*RowState, *counts))
+    print_table([(str(state), count_text(counts.get(state, 0), up_to)) for state in states])
+    for state in states:
+        if why := about_unknown(state):
+            click.echo(f"\n{visible(why)}")
     if stats.lag:
         click.echo(f"\nThe oldest due message is overdue by {span(stats.lag)}.")
     for account, why in stats.paused.items():
@@ -91,13 +96,13 @@ def _line(row: Row) -> tuple[str, ...]:
     moment = row.due if row.state is RowState.WAITING else row.changed
     state = str(row.state)
     try:
-        recipients = outcomes.from_json(row.recipients)
+        recipients = outcomes.from_json(row.recipients, to_show=True)
         state = _state(row, recipients)
         names = [str(item.recipient) for item in recipients]
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         what = f"{', '.join(names[:_SHOWN])}{more}  {read_options(row).get('subject', '')}"
     except DamagedRowError as error:
-        what = f"damaged: {error}"
+        what = f"{error.word}: {error}"
     return str(row.id), state, _moment(moment), row.account, what
 
 
@@ -120,10 +125,10 @@ def show(number: int, as_json: bool) -> int:
         click.echo(json.dumps(read_row(row).whole_as_json(), indent=2))
         return 0
     try:
-        recipients = outcomes.from_json(row.recipients)
+        recipients = outcomes.from_json(row.recipients, to_show=True)
     except DamagedRowError as error:
         print_table([("state", str(row.state)), *_facts(row)])
-        raise click.ClickException(f"The row is damaged: {error}.") from error
+        raise click.ClickException(error.sentence) from error
     print_table([("state", _state(row, recipients)), *_facts(row)])
     click.echo()
     print_table(
@@ -157,7 +162,7 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
     yield "account", row.account
     if row.key is not None:
         yield "key", row.key
-    yield "priority", PRIORITIES[row.priority]
+    yield "priority", priority_name(row.priority)
     for name in ("created", "due", "expires", "changed"):
         yield name, _moment(getattr(row, name))
     yield "attempts", str(row.attempts)
@@ -171,6 +176,8 @@ def _facts(row: Row) -> Iterator[tuple[str, str]]:
         yield name.lower(), text
     if row.error:
         yield "error", row.error
+    if shown.damaged not in ("", row.error):
+        yield "note", shown.damaged
 
 
 def retry(choice: Choice) -> int:
@@ -238,5 +245,6 @@ def _changed(number: int, done: str, others: Sequence[str] = ()) -> int:
 
 
 def _moment(seconds: float) -> str:
-    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC).astimezone()
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+    from ..pages.queue.queued_message import moment
+
+    return f"{moment(seconds).astimezone():%Y-%m-%d %H:%M:%S}"

@@ -11,6 +11,7 @@ import click
 
 from ..app.queue_keys import duration
 from ..queue.current import current_queue
+from ..queue.row import about_unknown
 from ..queue.row import Row
 from ..queue.row import RowState
 from ..queue.stores.search import Between
@@ -100,4 +101,4 @@ class Choice:
 
 
 def _is(row: Row) -> str:
-    return f"Message {row.id} is {row.state}."
+    return " ".join(filter(None, (f"Message {row.id} is {row.state}.", about_unknown(row.state))))

@@ -31,6 +31,7 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     row                    Row, and its states
     transition             the state changes
     retry                  when to try again: the schedule
+    newer, unreadable      what only a newer release knows; why a row cannot be read
     outcomes               the outcome of each recipient, as JSON
     stores/                where rows are kept: key= twice, two workers and one row
 
@@ -38,6 +39,7 @@ The row is the queue. An engine only rings the bell, so all engines are equally 
     worker                 Worker: starts a thread for each account whose mail is due
     sending/               what the worker does with it
     bell                   Bell: wakes a worker, or ends it
+    outage                 what is logged while the store or a broker is away
     lease                  the lease on claimed rows, and its renewal
     process                whether a worker's process is alive
     shared_rate_limit      the rate limit, shared between workers

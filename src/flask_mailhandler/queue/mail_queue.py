@@ -24,7 +24,6 @@ from .events.identity import message_key
 from .events.json_form import readable
 from .intake import Intake
 from .notify import report_of
-from .outcomes import DamagedRowError
 from .row import FINISHED
 from .row import Row
 from .row import RowState
@@ -32,6 +31,7 @@ from .sending.shared_health import accounts_down
 from .stats import QueueStats
 from .stores.base import Filter
 from .stores.base import Pause
+from .unreadable import DamagedRowError
 from .worker import Worker
 
 if t.TYPE_CHECKING:
@@ -194,7 +194,7 @@ class MailQueue:
         try:
             return report_of(self.store, row)
         except DamagedRowError as error:
-            raise QueueError(f"Row {row.id} is damaged: {error}.") from error
+            raise QueueError(f"Row {row.id} is {error.word}: {error}.") from error
 
     def events(self, row: Row) -> list[Event]:
         """Return what became of the message of a row, the first event first.
@@ -286,7 +286,7 @@ class MailQueue:
         older_than: float | None,
         tag: str | None,
     ) -> Filter:
-        states = () if state is None else (RowState(state),)
+        states = () if state is None else (RowState(str(state)),)
         before = None if older_than is None else self.store.now() - older_than
         return Filter(states, using, before, tag=tag)
 

@@ -14,10 +14,10 @@ from ..signals import announce
 from ..signals import message_expired
 from . import outcomes
 from .app_access import AppAccess
-from .outcomes import DamagedRowError
 from .row import Row
 from .row import RowState
 from .stored_message import message_of
+from .unreadable import DamagedRowError
 
 if t.TYPE_CHECKING:
     from .stores.base import Store

@@ -16,10 +16,12 @@ from ..errors import MessageError
 from ..phase import State
 from ..report import About
 from ..report import Outcome
+from .newer import read_word
+from .unreadable import DamagedRowError
+from .unreadable import NewerRowError
 
-
-class DamagedRowError(Exception):
-    """A row cannot be read. The row fails with this text; the error never leaves the queue."""
+if t.TYPE_CHECKING:
+    from .newer import E
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -214,18 +216,48 @@ def _item(one: Settled) -> list[t.Any]:
     return [*whole, one.account] if one.account else whole
 
 
-def from_json(text: str) -> tuple[Settled, ...]:
+def from_json(text: str, *, to_show: bool = False) -> tuple[Settled, ...]:
     """Read the JSON that :func:`to_json` returned.
 
+    :param to_show: Whether to return what a newer release has written, as far as it is readable.
+    :raises NewerRowError: if a newer release has written it.
     :raises DamagedRowError: for any other text.
     """
+    word = read_word if to_show else _known
     try:
-        return tuple(_recipient(*item) for item in json.loads(text))
+        return tuple(_recipient(word, *item) for item in json.loads(text))
     except (ValueError, TypeError, MessageError) as error:
         raise DamagedRowError(f"its recipients cannot be read: {error}") from None
 
 
+def check_known(recipients: Iterable[Settled]) -> None:
+    """Check that this release knows the outcomes of recipients that were read to be shown.
+
+    :raises NewerRowError: if it does not.
+    """
+    for kind, words in (
+        (State, {one.state for one in recipients}),
+        (About, {one.about for one in recipients}),
+    ):
+        for word in words - {None, *kind}:
+            _known(kind, str(word))
+
+
+def _known(kind: type[E], text: str) -> E:
+    """Return a word that this release knows.
+
+    :raises NewerRowError: for any other.
+    """
+    try:
+        return kind(text)
+    except ValueError:
+        if not isinstance(text, str):
+            raise
+        raise NewerRowError(f"this one does not know the outcome {text[:80]!r}") from None
+
+
 def _recipient(
+    word: Callable[[type[t.Any], str], t.Any],
     address: str,
     state: str | None,
     code: int | None,
@@ -236,9 +268,12 @@ def _recipient(
     until: str | None = None,
     known_to: t.Any = "",
     account: t.Any = "",
+    *more: object,
 ) -> Settled:
-    known = State(state) if state else None
-    concerns = About(about) if about else None
+    if more and word is _known:
+        raise NewerRowError("it says more about a recipient than this one reads")
+    known: State | None = word(State, state) if state else None
+    concerns: About | None = word(About, about) if about else None
     safe = datetime.datetime.fromisoformat(until) if until else None
     texts = all(isinstance(one, str) for one in (provider_id, known_to, account))
     if not texts or (safe is not None and safe.tzinfo is None):

@@ -16,9 +16,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from .newer import is_known
+
 
 class RowState(enum.StrEnum):
-    """The state of a queued message."""
+    """The state of a queued message.
+
+    A row that a newer release has changed may have a state that is none of these.
+    """
 
     WAITING = "waiting"
     """It is sent when it is due."""
@@ -44,6 +49,21 @@ UNFINISHED = (RowState.WAITING, RowState.CLAIMED, RowState.HELD)
 
 PRIORITIES = ("high", "normal", "bulk")
 """The words for the numbers 0, 1 and 2."""
+
+
+def priority_name(number: int) -> str:
+    """Return the word for a priority; of one that this release does not know, the number."""
+    return PRIORITIES[number] if 0 <= number < len(PRIORITIES) else str(number)
+
+
+def about_unknown(state: RowState) -> str:
+    """Return what to know about a state of a newer release; "" for a state of this one."""
+    if is_known(state):
+        return ""
+    return (
+        f"This release of Flask-MailHandler does not know the state {str(state)!r}, which a newer"
+        " one has stored. It neither sends nor deletes the message."
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True, repr=False)

@@ -29,9 +29,10 @@ from ..mime import seven_bit
 from ..report import Job
 from . import outcomes
 from .events.suppression import list_of
-from .outcomes import DamagedRowError
 from .outcomes import Settled
 from .row import Row
+from .unreadable import DamagedRowError
+from .unreadable import NewerRowError
 
 VERSION = 1
 """Of the JSON in a row."""
@@ -95,7 +96,8 @@ def recipients(prepared: Prepared) -> tuple[Settled, ...]:
 def read_options(row: Row) -> dict[str, t.Any]:
     """Read the JSON that :func:`options` returned.
 
-    :raises DamagedRowError: if it has another version, or cannot be read.
+    :raises NewerRowError: if it has the version of a newer release.
+    :raises DamagedRowError: if it cannot be read.
     """
     try:
         found = json.loads(row.options)
@@ -103,9 +105,8 @@ def read_options(row: Row) -> dict[str, t.Any]:
     except (ValueError, TypeError, LookupError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
     if version != VERSION:
-        raise DamagedRowError(
-            f"it has version {version!r}, and this release knows version {VERSION}"
-        )
+        kind = NewerRowError if isinstance(version, int) and version > VERSION else DamagedRowError
+        raise kind(f"it has version {version!r}, and this one knows version {VERSION}")
     return t.cast("dict[str, t.Any]", found)
 
 
@@ -144,8 +145,10 @@ def _for_provider(options: Mapping[str, t.Any]) -> dict[str, t.Any]:
         found = json.loads(options.get("for_provider", "{}"))
     except (ValueError, TypeError) as error:
         raise DamagedRowError(f"its options cannot be read: {error!r}") from None
-    if not isinstance(found, dict) or not found.keys() <= {*FOR_PROVIDER}:
+    if not isinstance(found, dict):
         raise DamagedRowError("its options cannot be read: the fields for a provider")
+    if more := found.keys() - {*FOR_PROVIDER}:
+        raise NewerRowError(f"this one does not know the field {min(more)[:80]!r}")
     return found
 
 

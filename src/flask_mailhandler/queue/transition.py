@@ -6,7 +6,7 @@
     not_tried    no session with the server        ─▶ waiting; the attempt does not count
     interrupted  the worker died or was stopped    ─▶ waiting, or held after end of data
     expired      its time was over                 ─▶ expired
-    damaged      it cannot be read                 ─▶ failed
+    damaged      it cannot be read                 ─▶ failed, or held for a newer release
     again        flask mail queue retry            ─▶ waiting
     cancelled    flask mail queue cancel           ─▶ cancelled
 """
@@ -24,6 +24,8 @@ from .outcomes import Settled
 from .retry import next_step
 from .row import Row
 from .row import RowState
+from .unreadable import DamagedRowError
+from .unreadable import NewerRowError
 
 _CRASHES = 5
 
@@ -121,9 +123,10 @@ def is_recognized(one: Settled, at: float) -> bool:
     return one.safe_until is not None and at < one.safe_until.timestamp()
 
 
-def damaged(row: Row, why: str, now: float) -> Row:
-    """Return the row if it cannot be read."""
-    return _free(row, now, RowState.FAILED, error=f"The row is damaged: {why}.")
+def damaged(row: Row, why: DamagedRowError, now: float) -> Row:
+    """Return the row if it cannot be read: held if a newer release can read it."""
+    state = RowState.HELD if isinstance(why, NewerRowError) else RowState.FAILED
+    return _free(row, now, state, error=why.sentence)
 
 
 def again(row: Row, recipients: Sequence[Settled], now: float, max_age: float) -> Row:

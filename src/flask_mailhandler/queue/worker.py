@@ -21,11 +21,11 @@ from collections.abc import Callable
 from collections.abc import Collection
 
 from ..errors import QueueError
-from ..log import logger
 from ..report import Report
 from .app_access import AppAccess
 from .bell import Bell
 from .notify import notify
+from .outage import Outage
 from .row import Row
 from .sending.account_sender import AccountSender
 from .sending.account_sender import names
@@ -42,6 +42,8 @@ POLL = 5.0
 """Seconds after which a worker looks for mail if no bell rings."""
 LONGEST_WAIT = 60.0
 """Seconds for which a worker that must end still waits for a rate limit."""
+WORKS_AGAIN = "The queue works again, after %s."
+"""What a thread logs that has noted errors."""
 _SLOW = 1.0
 
 
@@ -90,6 +92,7 @@ class Worker:
         self.owner: str = self._store.new_owner()
         """Unique to this worker, so its leases are never mistaken for another worker's."""
         self._names = names(self.owner)
+        self._outage = Outage(WORKS_AGAIN)
         self._end = self._quiet_until = float("-inf")
         # Of the threads that share this worker, the one that has the turn; see turn().
         self._turn_of: object | None = None
@@ -106,7 +109,8 @@ class Worker:
     def run(self, drained: Callable[[], None] = lambda: None) -> None:
         """Deliver until the bell ends the worker.
 
-        If the store cannot be used, the error is logged and the worker tries again later.
+        If the store cannot be used, the error is logged and the worker tries again later: see
+        :class:`.Outage`.
 
         :param drained: Called whenever no mail waits, neither for now nor for later.
         """
@@ -148,6 +152,9 @@ class Worker:
         self.upkeep.run()
         self._start()
         self.upkeep.sweep(idle=not self.threads.accounts)
+        # In this order: a thread that ends with an error has noted it before.
+        if not self.threads.accounts and self.threads.error is None:
+            self._outage.end()
         if self.threads.full or self._allowance.empty:  # the bell rings when a thread ends
             return POLL
         waits = [*self.due.waits()]
@@ -157,10 +164,7 @@ class Worker:
 
     def _note(self, error: Exception) -> float:
         """Log an error. Return the seconds for which the worker leaves the store alone."""
-        if isinstance(error, QueueError):
-            logger.error("%s", error)
-        else:
-            logger.error("Unexpected error in a queue worker; it continues.", exc_info=error)
+        self._outage.note(error)
         self._quiet_until = time.monotonic() + POLL
         return POLL
 
@@ -286,6 +290,7 @@ class Worker:
             return True
 
     def _tell(self, row: Row, report: Report | None) -> None:
+        self._outage.end()  # the row was written
         notify(self._app_access, self._store, row, report)
         if self._progress is not None:
             self._progress(row)

@@ -74,6 +74,7 @@ def rows_html(shell: Shell, rights: Rights) -> Markup:
             wrong=wrong,
             terms=terms,
             states=[state for state in RowState if stats.counts.get(state)],
+            all_states=[*stats.counts],
             count=functools.partial(_count, counts or {}),
             counted=counts is not None,
             accounts=[*queue.accounts],

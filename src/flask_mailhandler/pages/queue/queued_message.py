@@ -11,13 +11,14 @@ from ...events.event import Event
 from ...queue import outcomes
 from ...queue.current import current_queue
 from ...queue.events.json_form import as_dict
-from ...queue.outcomes import DamagedRowError
 from ...queue.outcomes import Settled
-from ...queue.row import PRIORITIES
+from ...queue.row import about_unknown
+from ...queue.row import priority_name
 from ...queue.row import Row
 from ...queue.row import RowState
 from ...queue.stored_message import read_options
 from ...queue.stored_message import tags_in
+from ...queue.unreadable import DamagedRowError
 from ..sent_by import sent_by
 
 _NAMED = 2
@@ -33,7 +34,8 @@ class QueuedMessage:
     """A row, read for display.
 
     :param options: The content of its JSON; empty if it cannot be read.
-    :param damaged: Why its recipients or options cannot be read; "" if they can.
+    :param damaged: Why its recipients or options cannot be read, or what to know about its state;
+        "" if nothing is wrong.
     """
 
     row: Row
@@ -106,7 +108,7 @@ class QueuedMessage:
 
     @property
     def priority(self) -> str:
-        return PRIORITIES[self.row.priority]
+        return priority_name(self.row.priority)
 
     @property
     def may_retry(self) -> bool:
@@ -170,11 +172,12 @@ def read_row(row: Row) -> QueuedMessage:
     options: dict[str, t.Any] = {}
     damaged = ""
     try:
-        recipients = outcomes.from_json(row.recipients)
+        recipients = outcomes.from_json(row.recipients, to_show=True)
         options = read_options(row)
+        outcomes.check_known(recipients)
     except DamagedRowError as error:
-        damaged = f"The row is damaged: {error}."
-    return QueuedMessage(row, recipients, options, damaged)
+        damaged = error.sentence
+    return QueuedMessage(row, recipients, options, about_unknown(row.state) or damaged)
 
 
 def find(id: int) -> QueuedMessage | None:

@@ -6,10 +6,11 @@ import time
 import typing as t
 from collections.abc import Callable
 
-from ...errors import QueueError
-from ...log import logger
+from ..outage import Outage
 from ..stores.base import LONGEST_RING
+from ..worker import POLL
 from ..worker import Worker
+from ..worker import WORKS_AGAIN
 from .background import Background
 
 if t.TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Lookout(Background):
         self._rings: dict[str, App] = {}
         self._quiet = QUIET
         self._quiet_until = float("-inf")
+        self._outage = Outage(WORKS_AGAIN)
+        self._silence = Outage("The engine of the queue can be told again, after %s.")
 
     def ring(self, account: str) -> None:
         """Let the thread tell the broker, if mail of an account is due."""
@@ -68,9 +71,10 @@ class Lookout(Background):
                 rung = self._take_rings()
                 if rung or time.monotonic() >= next_look:
                     next_look = time.monotonic() + self._look(worker, rung)
-            except QueueError as error:
-                logger.error("%s", error)
-                next_look = time.monotonic() + EVERY
+                    self._outage.end()
+            except Exception as error:
+                self._outage.note(error)
+                next_look = time.monotonic() + POLL
             rung = {}
             del app
             if not stopped:
@@ -130,6 +134,7 @@ class Lookout(Background):
             self._quiet_until = time.monotonic() + self._quiet
             self._quiet = min(2 * self._quiet, LONGEST_QUIET)
             store.answer(account)
-            logger.error("Mail waits in the queue, and its engine could not be told: %s", error)
+            self._silence.note(error, "Mail waits in the queue, and its engine could not be told")
         else:
             self._quiet = QUIET
+            self._silence.end()

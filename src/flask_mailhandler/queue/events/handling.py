@@ -18,10 +18,10 @@ from collections.abc import Sequence
 
 from ...errors import QueueError
 from ...log import logger
-from ..outcomes import DamagedRowError
 from ..stored_message import metadata_in
 from ..stored_message import read_options
 from ..stored_message import tags_in
+from ..unreadable import DamagedRowError
 from .history_of import history_of
 from .identity import ABOUT_LISTS
 from .identity import new_event

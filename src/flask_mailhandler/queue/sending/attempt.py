@@ -42,11 +42,11 @@ from ...report import Report
 from .. import outcomes
 from .. import transition
 from ..events.refusing import refused
-from ..outcomes import DamagedRowError
 from ..outcomes import Settled
 from ..row import Row
 from ..stored_message import job_of
 from ..stored_message import read_options
+from ..unreadable import DamagedRowError
 from .account_faults import Faults
 from .account_faults import is_of_account
 from .account_faults import must_rest
@@ -175,7 +175,7 @@ class Attempt:
                 if sending is not None and not self._assign(sending):
                     return
             except DamagedRowError as error:
-                self._results.write(transition.damaged(row, str(error), now))
+                self._results.write(transition.damaged(row, error, now))
                 sending = None
             left.popleft()
             if sending is not None:

@@ -8,10 +8,10 @@ import typing as t
 from .. import outcomes
 from .. import transition
 from ..lease import LEASE
-from ..outcomes import DamagedRowError
 from ..process import is_dead
 from ..row import Row
 from ..row import RowState
+from ..unreadable import DamagedRowError
 
 if t.TYPE_CHECKING:
     from ..stores.base import Store
@@ -73,7 +73,7 @@ def _interrupted(row: Row, now: float, remembered: bool, *, retry_unknown: bool)
         recipients = outcomes.from_json(row.recipients)
         announced, until, known_to = outcomes.note_from_json(row.ended)
     except DamagedRowError as error:
-        return transition.damaged(row, str(error), now)
+        return transition.damaged(row, error, now)
     why = "Its worker ended before the result was stored."
     if not remembered:
         announced = [str.__str__(item.recipient) for item in recipients]

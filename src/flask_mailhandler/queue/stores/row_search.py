@@ -1,4 +1,4 @@
-"""Search the rows of a queue, and count them, in a time that does not grow with the queue.
+"""Search the rows of a queue, in a time that does not grow with the queue.
 
 ::
 
@@ -35,9 +35,9 @@ from .search import Found
 from .search import Place
 from .search import Search
 from .search import SEARCHED
-
-Run: t.TypeAlias = Callable[[str, Mapping[str, t.Any]], Sequence[Sequence[t.Any]]]
-"""Runs a statement that reads, with its parameters by name."""
+from .state_counts import condition
+from .state_counts import count_states
+from .state_counts import Run
 
 _SKEW = 3600.0
 """Seconds by which the clocks may differ, or a transaction last: rows in the order of their numbers
@@ -75,13 +75,7 @@ class RowSearch:
 
     def counts(self, up_to: int) -> dict[RowState, int]:
         """See :meth:`.Searcher.counts`."""
-        parts = [
-            f"SELECT '{state}' AS state, count(*) AS number FROM (SELECT 1 AS one"
-            f" FROM {self._table} WHERE app = :app AND {_in(state)} LIMIT {up_to}) AS {state}_rows"
-            for state in RowState
-        ]
-        found = self._run(" UNION ALL ".join(parts), {"app": self._app})
-        return {RowState(state): number for state, number in found if number}
+        return count_states(self._run, self._table, self._app, up_to)
 
     def page(
         self, wanted: Search, place: Place | None = None, *, back: bool = False, limit: int = 100
@@ -122,7 +116,7 @@ class RowSearch:
     def _few(self, wanted: Search) -> list[int] | None:
         """Return the numbers of all rows in the state; None if they are too many."""
         assert wanted.state is not None
-        mine = self._mine() & _Where.of(_in(wanted.state)) & _equal("account", wanted.account)
+        mine = self._mine() & _Where.of(condition(wanted.state)) & _equal("account", wanted.account)
         found = self._run(
             f"SELECT id FROM {self._table} WHERE {mine.text} LIMIT {COUNTED + 1}", mine.values
         )
@@ -162,7 +156,7 @@ class RowSearch:
         if not wanted.by_change:
             return _Where()
         assert wanted.state is not None
-        return self._mine() & _Where.of(_in(wanted.state))
+        return self._mine() & _Where.of(condition(wanted.state))
 
     def _stretch(self, wanted: Search) -> _Stretch:
         """Return the part of the order that has all rows with the wanted times."""
@@ -235,12 +229,6 @@ class _Where:
 
     def __and__(self, other: _Where) -> _Where:
         return _Where((*self.parts, *other.parts), {**self.values, **other.values})
-
-
-def _in(state: RowState) -> str:
-    """Return the condition for a state, with the words of its index."""
-    finished = "" if state in _OPEN else " AND state NOT IN ('waiting', 'claimed')"
-    return f"state = '{state}'{finished}"
 
 
 def _equal(column: str, value: str | None) -> _Where:

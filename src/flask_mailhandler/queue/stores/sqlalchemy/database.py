@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import typing as t
 from collections.abc import Iterator
 
@@ -11,7 +12,9 @@ import sqlalchemy as sa
 from ...fair_lock import FairLock
 from ...forks import around_forks
 from ...process import boot_id
+from ..sqlite.place import Place
 from ..sqlite.transaction import begin
+from ..sqlite.transaction import Line
 from ..sqlite.transaction import without_sync
 from .clock import Clock
 from .insert import Insertion
@@ -66,6 +69,9 @@ class Database:
         named = self.kind.run
         self._run = None if named is None else Statement(named, engine.dialect)
         self._lock = FairLock()
+        self._line = Line()
+        path = self._ours and not self.kind.on_server and engine.url.database
+        self._place = Place(path) if path else None
         self._held = False
         self._inherited: list[object] = []
         around_forks(self._before_fork, self._after_in_parent, self._after_in_child)
@@ -97,7 +103,7 @@ class Database:
             every transaction is durable.
         :raises QueueError: for every error of the database.
         """
-        with self._locked():
+        with self._locked(now=durable):
             self.make_ready()
             with self._transaction.connect() as connection:
                 write = self._write_on_server if self.kind.on_server else self._write_file
@@ -128,7 +134,7 @@ class Database:
             with change as connection:
                 yield lambda statement, values: statement.run_on(connection, values)
             return
-        with self._locked():
+        with self._locked(now=writes and durable):
             self.make_ready()
             lent = self._lender.take()
             try:
@@ -145,7 +151,7 @@ class Database:
     def _writing(self, driver: t.Any, durable: bool) -> contextlib.AbstractContextManager[None]:
         if self.kind.on_server:
             return writing_on_server(driver)
-        return writing(driver, self.schema.wal and not durable)
+        return writing(driver, self.schema.wal and not durable, self._line)
 
     @contextlib.contextmanager
     def _write_on_server(self, connection: sa.Connection, durable: bool) -> Iterator[None]:
@@ -188,7 +194,7 @@ class Database:
                 # first, for which SQLite waits.
                 ours.execute(f"DELETE FROM {self.accounts.name} WHERE false")
             else:
-                begin(ours)
+                begin(ours, self._line)
             yield
 
     def as_queue_error(self) -> QueueErrors:
@@ -222,7 +228,9 @@ class Database:
 
         :raises QueueError: if they do not, or the queue cannot use the server.
         """
-        self.schema.make_ready(self._single)
+        is_new = self.schema.make_ready(self._single)
+        if is_new and self._place is not None:
+            self._place.opened()
 
     def prepare(self, connection: sa.Connection) -> None:
         """Do the same as :meth:`make_ready` in a transaction of the app."""
@@ -249,8 +257,18 @@ class Database:
     # So none of them is open while the process forks: see SqliteFile.
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(self, *, now: bool = False) -> Iterator[None]:
+        """Take the turn.
+
+        :param now: Whether to look in any case whether the file is still there, as for new mail.
+        """
+        came = time.monotonic()
         with self._errors, _NOTHING if self.kind.on_server else self._lock:
+            self._line.came = came
+            if self._place is not None and self._place.has_another(now=now):
+                self._place.leave()
+                self.close()
+                self.schema.forget()
             yield
 
     def _before_fork(self) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from ...newer import read_word
 from ...row import COLUMNS
 from ...row import Row
 from ...row import RowState
@@ -123,4 +124,4 @@ def clean(words: str) -> str:
 def row_of(found: Sequence[t.Any]) -> Row:
     """Return a row as it was read."""
     values = dict(zip(COLUMNS, found, strict=True))
-    return Row(**{**values, "state": RowState(values["state"])})
+    return Row(**{**values, "state": read_word(RowState, values["state"])})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
+from ...newer import read_word
 from ...row import Row
 from ...row import RowState
 from ...row import UNFINISHED
@@ -81,7 +82,7 @@ class SqlalchemyListing(SqlalchemyAccounts):
         ]
         with self.database.single() as connection:
             found = connection.execute(sa.union_all(*parts)).all()
-        return {RowState(state): number for state, number in found}
+        return {read_word(RowState, state): number for state, number in found}
 
     def unfinished(self) -> dict[tuple[str, RowState], int]:
         columns = self._rows.c
@@ -120,7 +121,8 @@ class SqlalchemyListing(SqlalchemyAccounts):
         if wanted.ids:
             parts.append(columns.id.in_(wanted.ids))
         if states := {*wanted.states}:
-            parts.append(columns.state.in_([literal(RowState(state)) for state in wanted.states]))
+            known = [literal(RowState(str(state))) for state in wanted.states]
+            parts.append(columns.state.in_(known))
             parts += [self._waiting] if states == {RowState.WAITING} else []
             parts += [self._claimed] if states == {RowState.CLAIMED} else []
             parts += [self._finished] if states.isdisjoint(_OPEN) else []

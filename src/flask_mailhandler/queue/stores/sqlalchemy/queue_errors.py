@@ -9,6 +9,8 @@ from sqlalchemy import exc
 
 from ....errors import QueueError
 
+_NO_COLUMN = ("no such", "has no column", "does not exist", "Unknown column")
+
 
 class QueueErrors:
     """A context that raises every error of a database as a :exc:`.QueueError`.
@@ -63,4 +65,9 @@ def _hint(why: str) -> str:
         or "resolve" in why
     ):
         return " Start the database server, or set MAIL_QUEUE to another one."
+    if "column" in why and any(words in why for words in _NO_COLUMN):
+        return (
+            " The tables may be of an older release. Update them with Flask-Migrate: flask db"
+            " migrate, and flask db upgrade."
+        )
     return ""

@@ -42,13 +42,14 @@ class Schema:
         self.largest: int | None = None
         """The most octets of a content, if the server has a limit."""
 
-    def make_ready(self, engine: sa.Engine) -> None:
+    def make_ready(self, engine: sa.Engine) -> bool:
         """Create the tables in SQLite; on a server check that they exist.
 
+        :return: Whether this is the first time.
         :raises QueueError: if they do not, or the queue cannot use the server.
         """
         if self._ready:
-            return
+            return False
         with engine.connect() as connection:
             if self._kind.on_server:
                 self._check(connection)
@@ -57,6 +58,7 @@ class Schema:
                 with connection.begin():  # waits for no lock if the tables exist
                     self._create(connection)
         self._ready = True
+        return True
 
     def prepare(self, connection: sa.Connection) -> None:
         """Do the same as :meth:`make_ready` in a transaction of the app.
@@ -71,6 +73,10 @@ class Schema:
             self._ready = True
         else:  # not marked as ready, because a rollback removes them
             self._create(connection)
+
+    def forget(self) -> None:
+        """Look for the tables again, because another file of SQLite is in its place."""
+        self._ready = False
 
     def _check(self, connection: sa.Connection) -> None:
         found = sa.inspect(connection)

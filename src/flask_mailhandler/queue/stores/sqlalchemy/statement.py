@@ -18,6 +18,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from ..sqlite.transaction import begin
+from ..sqlite.transaction import Line
 from ..sqlite.transaction import without_sync
 
 Run: t.TypeAlias = "Callable[[Statement, Mapping[str, t.Any]], list[t.Any]]"
@@ -69,13 +70,14 @@ class Statement:
 
 
 @contextlib.contextmanager
-def writing(file: sqlite3.Connection, lazily: bool) -> Iterator[None]:
+def writing(file: sqlite3.Connection, lazily: bool, line: Line) -> Iterator[None]:
     """Write in a transaction of SQLite.
 
     :param lazily: Whether it may be written to the disk a moment later.
+    :param line: The threads that share the connection.
     """
     with without_sync(file) if lazily else contextlib.nullcontext():
-        begin(file)
+        begin(file, line)
         with file:  # commits, or rolls back
             yield
 

@@ -7,7 +7,9 @@
     claim           which rows are due, and how one worker claims them
     account_state   the pause and the rate limit of each account
     health_facts    what the file tells a health check
-    file            the connection, the tables, and forks
+    file            the connection, and forks
+    place           whether the open file is still there
+    row_tables      the tables of the rows, and their version
     history         SqliteHistory: events, and suppressed addresses
     history_tables  their tables
     memory          the same tables in memory, for a test

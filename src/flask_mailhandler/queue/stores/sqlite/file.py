@@ -7,6 +7,7 @@ import errno
 import os
 import sqlite3
 import stat
+import time
 import weakref
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -16,63 +17,15 @@ from ....errors import QueueError
 from ....log import logger
 from ...fair_lock import FairLock
 from ...forks import around_forks
-from ..base import TablesError
 from .history_tables import make_tables
-from .transaction import begin_when_free
+from .place import Place
+from .row_tables import make_row_tables
+from .transaction import Line
 from .transaction import LOOK
 from .transaction import use_wal
 
-VERSION = 2
-"""The version of the tables, which is stored in the file."""
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for another process that writes."""
-
-# The octets have a table of their own, because SQLite writes rows as a whole and the other columns
-# change often. Each state has its own index, so a new row is written into one of them once, and a
-# sent row into another. AUTOINCREMENT, because a number must not be used again after a purge.
-_TABLES = """
-CREATE TABLE mail_queue (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    app TEXT NOT NULL,
-    account TEXT NOT NULL,
-    key TEXT,
-    message_id TEXT NOT NULL,
-    priority INTEGER NOT NULL,
-    due REAL NOT NULL,
-    expires REAL NOT NULL,
-    created REAL NOT NULL,
-    origin TEXT NOT NULL,
-    changed REAL NOT NULL,
-    state TEXT NOT NULL,
-    attempts INTEGER NOT NULL,
-    lease_owner TEXT,
-    lease_until REAL,
-    ended TEXT,
-    options TEXT NOT NULL,
-    recipients TEXT NOT NULL,
-    size INTEGER NOT NULL,
-    error TEXT NOT NULL
-);
-CREATE UNIQUE INDEX mail_queue_key ON mail_queue (app, account, key) WHERE key IS NOT NULL;
-CREATE INDEX mail_queue_due ON mail_queue (app, account, priority, due)
-    WHERE state = 'waiting';
-CREATE INDEX mail_queue_origin ON mail_queue (app, account, priority, origin, due)
-    WHERE state = 'waiting' AND origin <> '';
-CREATE INDEX mail_queue_lease ON mail_queue (lease_until) WHERE state = 'claimed';
-CREATE INDEX mail_queue_finished ON mail_queue (app, state, changed)
-    WHERE state NOT IN ('waiting', 'claimed');
-CREATE TABLE mail_queue_content (id INTEGER PRIMARY KEY, octets BLOB NOT NULL);
-CREATE TABLE mail_queue_account (
-    app TEXT NOT NULL,
-    account TEXT NOT NULL,
-    paused_until REAL NOT NULL DEFAULT 0,
-    pauses INTEGER NOT NULL DEFAULT 0,
-    why TEXT NOT NULL DEFAULT '',
-    rate TEXT NOT NULL DEFAULT '{}',
-    rung_until REAL NOT NULL DEFAULT 0,
-    PRIMARY KEY (app, account)
-) WITHOUT ROWID;
-"""
 
 
 class SqliteFile:
@@ -94,7 +47,9 @@ class SqliteFile:
         self.path: str = path
         self._made = made
         self._lock = FairLock()
+        self._line = Line()
         self._connection: sqlite3.Connection | None = None
+        self._place = Place(path)
         self._inherited: list[sqlite3.Connection] = []
         self._durable = True
         self._waits = 0
@@ -114,7 +69,7 @@ class SqliteFile:
         """
         with self._lock:
             try:
-                connection = self._connection or self._opened()
+                connection = self._current(now=False) or self._opened()
                 self._wait_for(connection, int(LOCK_TIMEOUT * 1000))
                 yield connection
             except sqlite3.Error as error:
@@ -130,15 +85,17 @@ class SqliteFile:
             process, but if the machine goes down it may be lost, with all transactions after it.
         :raises QueueError: for every error of SQLite.
         """
+        came = time.monotonic()
         with self._lock:
+            self._line.came = came
             try:
-                connection = self._connection or self._opened()
+                connection = self._current(now=durable) or self._opened()
                 if durable is not self._durable:
                     mode = "FULL" if durable else "NORMAL"
                     connection.execute(f"PRAGMA synchronous = {mode}")
                     self._durable = durable
                 self._wait_for(connection, LOOK)
-                begin_when_free(connection, int(LOCK_TIMEOUT * 1000))
+                self._line.begin(connection, int(LOCK_TIMEOUT * 1000))
                 try:
                     yield connection
                     connection.execute("COMMIT")
@@ -160,7 +117,7 @@ class SqliteFile:
         self._prepare_for_forks()
         with self._lock:
             try:
-                yield self._connection
+                yield self._current()
             except sqlite3.Error as error:
                 raise self._error(error) from error
 
@@ -177,13 +134,31 @@ class SqliteFile:
     def close(self) -> None:
         """Close the connection. The next use opens it again."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._close()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _opened(self) -> sqlite3.Connection:
         self._connection = connection = self._open()
+        self._place.opened()
         return connection
+
+    def _current(self, *, now: bool = True) -> sqlite3.Connection | None:
+        """Return the connection, unless its file is not the one at the path any more.
+
+        :param now: Whether to look in any case, as for new mail.
+        """
+        connection = self._connection
+        if connection is None or not self._place.has_another(now=now):
+            return connection
+        if connection.in_transaction:  # the handler of a signal has interrupted this thread
+            return connection
+        self._place.leave()
+        self._close()
+        return None
 
     def _open(self) -> sqlite3.Connection:
         self._prepare_for_forks()
@@ -248,36 +223,8 @@ class SqliteFile:
                 )
 
     def _make(self, connection: sqlite3.Connection) -> None:
-        """Create the tables if there are none, and check their version.
-
-        :raises TablesError: if the file has another version.
-        """
-        if self._version(connection) == 0:
-            connection.execute("BEGIN IMMEDIATE")
-            # Another process may have created them meanwhile.
-            if self._version(connection) == 0:
-                for statement in _TABLES.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {VERSION}")
-            connection.execute("COMMIT")
-        self.check_version(self._version(connection))
+        make_row_tables(connection, self.path)
         make_tables(connection)
-
-    def check_version(self, found: int) -> None:
-        """Check the version of the tables.
-
-        :raises TablesError: if this release uses another one.
-        """
-        if found != VERSION:
-            raise TablesError(
-                f"The queue in {self.path} has version {found}, and this release of"
-                f" Flask-MailHandler uses version {VERSION}. Send the mail that waits there with"
-                " the release that created it, or name another file in MAIL_QUEUE."
-            )
-
-    def _version(self, connection: sqlite3.Connection) -> int:
-        (found,) = connection.execute("PRAGMA user_version").fetchone()
-        return int(found)
 
     # Forks
 

@@ -21,6 +21,8 @@ from ..health_facts import MOST_ACCOUNTS
 from ..health_facts import SETTLED
 from .file import LOCK_TIMEOUT
 from .file import SqliteFile
+from .row_tables import check_version
+from .row_tables import version_of
 
 _ACCOUNT = (
     "SELECT paused_until, pauses, why, rate, rung_until FROM mail_queue_account"
@@ -91,9 +93,9 @@ def _reading(file: SqliteFile) -> Iterator[sqlite3.Connection | None]:
             opened = sqlite3.connect(place, uri=True, timeout=LOCK_TIMEOUT)
             connection = closing.enter_context(contextlib.closing(opened))
             connection.execute("PRAGMA query_only = ON")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version = version_of(connection)
         if version:
-            file.check_version(version)
+            check_version(version, file.path)
         yield connection if version else None
 
 

@@ -7,6 +7,7 @@ import sqlite3
 import typing as t
 from collections.abc import Sequence
 
+from ...newer import read_word
 from ...row import COLUMNS
 from ...row import Row
 from ...row import RowState
@@ -46,4 +47,4 @@ _values: t.Callable[[Row], tuple[t.Any, ...]] = operator.attrgetter(*COLUMNS[1:]
 def row_of(values: Sequence[t.Any]) -> Row:
     """Return a row as it was read."""
     found = dict(zip(COLUMNS, values, strict=True))
-    return Row(**{**found, "state": RowState(found["state"])})
+    return Row(**{**found, "state": read_word(RowState, found["state"])})

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from ....errors import ConfigurationError
 from ...lease import Lease
+from ...newer import read_word
 from ...process import boot_id
 from ...process import process_mark
 from ...row import CHANGING
@@ -200,7 +201,7 @@ class SqliteStore(SqliteAccounts):
                     " GROUP BY state",
                     values,
                 )
-                found |= {RowState(state): number for state, number in numbers}
+                found |= {read_word(RowState, state): number for state, number in numbers}
         return found
 
     def health_facts(self, accounts: Sequence[str], recent: float) -> HealthFacts | None:
@@ -264,7 +265,7 @@ class SqliteStore(SqliteAccounts):
             values += wanted.ids
         if wanted.states:
             # Literals and not parameters, because the indexes are partial.
-            names = ", ".join(f"'{RowState(state)}'" for state in wanted.states)
+            names = ", ".join(f"'{RowState(str(state))}'" for state in wanted.states)
             parts.append(f"state IN ({names})")
             parts += [index for index, states in _INDEXES.items() if {*wanted.states} <= states]
         text = None if wanted.tag is None else tag_text(wanted.tag)

@@ -17,7 +17,7 @@ cd "$folder"
 apt-get -q -y download 'msmtp=1.8.23*' 'nullmailer=1:2.2*' 'esmtp=1.2*' 's-nail=14.9.24*' \
     libesmtp6 libgsasl18 libgssglue1 libidn12 libntlm0 libsecret-1-0 >/dev/null 2>&1
 for package in *.deb; do
-    dpkg -x "$package" root
+    dpkg -x "$package" unpacked
     case $package in lib*) ;; *) echo "${package%_*}" ;; esac
 done
 cat >server.py <<'PYTHON'
@@ -69,18 +69,18 @@ printf '%s\n' "hostname = 127.0.0.1:$port" 'starttls = disabled' >esmtprc
 printf '%s\n' host=127.0.0.1 "port=$port" '' >remote                   # as nullmailer-send passes it on
 chmod 600 esmtprc
 export HELOHOST=shop.example HOME=$folder
-LD_LIBRARY_PATH=$(echo "$folder"/root/usr/lib/*-linux-gnu)
+LD_LIBRARY_PATH=$(echo "$folder"/unpacked/usr/lib/*-linux-gnu)
 by_smtplib() {
     python3 -c 'import smtplib, sys
 with smtplib.SMTP("127.0.0.1", sys.argv[1]) as client:
     refused = client.sendmail("shop@example.com", sys.argv[2:], open("mail").read())
 sys.exit(len(refused))' "$port" "${people[@]}"
 }
-by_msmtp() { root/usr/bin/msmtp --host=127.0.0.1 --port="$port" --from=shop@example.com -- "${people[@]}" <mail; }
-by_nullmailer() { root/usr/lib/nullmailer/smtp <remote 3<queued; }
-by_esmtp() { root/usr/bin/esmtp -C esmtprc -f shop@example.com "${people[@]}" <mail; }
+by_msmtp() { unpacked/usr/bin/msmtp --host=127.0.0.1 --port="$port" --from=shop@example.com -- "${people[@]}" <mail; }
+by_nullmailer() { unpacked/usr/lib/nullmailer/smtp <remote 3<queued; }
+by_esmtp() { unpacked/usr/bin/esmtp -C esmtprc -f shop@example.com "${people[@]}" <mail; }
 by_s-nail() {
-    root/usr/bin/s-nail -:/ -S v15-compat -S "mta=smtp://127.0.0.1:$port" -S smtp-auth=none -S DEAD=/dev/null \
+    unpacked/usr/bin/s-nail -:/ -S v15-compat -S "mta=smtp://127.0.0.1:$port" -S smtp-auth=none -S DEAD=/dev/null \
         -S from=shop@example.com -s Hi "${people[@]}" <mail
 }
 expect() { # a program, who gets the mail

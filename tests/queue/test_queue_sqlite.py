@@ -23,7 +23,7 @@ from flask_mailhandler.queue import process
 from flask_mailhandler.queue.lease import Lease
 from flask_mailhandler.queue.process import boot_id
 from flask_mailhandler.queue.stores.sqlite import file as sqlite_file
-from flask_mailhandler.queue.stores.sqlite import place as sqlite_place
+from flask_mailhandler.queue.stores.sqlite import opened_file
 from flask_mailhandler.queue.stores.sqlite import transaction as sqlite_transaction
 from flask_mailhandler.queue.stores.sqlite.store import SqliteStore
 from forking import fork
@@ -299,7 +299,7 @@ def test_a_folder_that_may_not_be_searched(
         raise PermissionError(path)
 
     add(store, row())
-    monkeypatch.setattr(sqlite_place, "os", types.SimpleNamespace(stat=stat))
+    monkeypatch.setattr(opened_file, "os", types.SimpleNamespace(stat=stat))
     add(store, row())
 
     assert store.counts() == {"waiting": 2} and caplog.text == ""

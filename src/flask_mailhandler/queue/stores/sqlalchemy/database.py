@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ...fair_lock import FairLock
 from ...forks import around_forks
 from ...process import boot_id
-from ..sqlite.place import Place
+from ..sqlite.opened_file import OpenedFile
 from ..sqlite.transaction import begin
 from ..sqlite.transaction import Line
 from ..sqlite.transaction import without_sync
@@ -71,7 +71,7 @@ class Database:
         self._lock = FairLock()
         self._line = Line()
         path = self._ours and not self.kind.on_server and engine.url.database
-        self._place = Place(path) if path else None
+        self._opened_file = OpenedFile(path) if path else None
         self._held = False
         self._inherited: list[object] = []
         around_forks(self._before_fork, self._after_in_parent, self._after_in_child)
@@ -229,8 +229,8 @@ class Database:
         :raises QueueError: if they do not, or the queue cannot use the server.
         """
         is_new = self.schema.make_ready(self._single)
-        if is_new and self._place is not None:
-            self._place.opened()
+        if is_new and self._opened_file is not None:
+            self._opened_file.remember()
 
     def prepare(self, connection: sa.Connection) -> None:
         """Do the same as :meth:`make_ready` in a transaction of the app."""
@@ -265,8 +265,8 @@ class Database:
         came = time.monotonic()
         with self._errors, _NOTHING if self.kind.on_server else self._lock:
             self._line.came = came
-            if self._place is not None and self._place.has_another(now=now):
-                self._place.leave()
+            if self._opened_file is not None and self._opened_file.has_another(now=now):
+                self._opened_file.leave()
                 self.close()
                 self.schema.forget()
             yield

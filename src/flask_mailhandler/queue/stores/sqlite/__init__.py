@@ -8,7 +8,7 @@
     account_state   the pause and the rate limit of each account
     health_facts    what the file tells a health check
     file            the connection, and forks
-    place           whether the open file is still there
+    opened_file     whether the open file is still there
     row_tables      the tables of the rows, and their version
     history         SqliteHistory: events, and suppressed addresses
     history_tables  their tables

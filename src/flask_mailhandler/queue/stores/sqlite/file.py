@@ -18,7 +18,7 @@ from ....log import logger
 from ...fair_lock import FairLock
 from ...forks import around_forks
 from .history_tables import make_tables
-from .place import Place
+from .opened_file import OpenedFile
 from .row_tables import make_row_tables
 from .transaction import Line
 from .transaction import LOOK
@@ -49,7 +49,7 @@ class SqliteFile:
         self._lock = FairLock()
         self._line = Line()
         self._connection: sqlite3.Connection | None = None
-        self._place = Place(path)
+        self._opened_file = OpenedFile(path)
         self._inherited: list[sqlite3.Connection] = []
         self._durable = True
         self._waits = 0
@@ -143,7 +143,7 @@ class SqliteFile:
 
     def _opened(self) -> sqlite3.Connection:
         self._connection = connection = self._open()
-        self._place.opened()
+        self._opened_file.remember()
         return connection
 
     def _current(self, *, now: bool = True) -> sqlite3.Connection | None:
@@ -152,11 +152,11 @@ class SqliteFile:
         :param now: Whether to look in any case, as for new mail.
         """
         connection = self._connection
-        if connection is None or not self._place.has_another(now=now):
+        if connection is None or not self._opened_file.has_another(now=now):
             return connection
         if connection.in_transaction:  # the handler of a signal has interrupted this thread
             return connection
-        self._place.leave()
+        self._opened_file.leave()
         self._close()
         return None
 

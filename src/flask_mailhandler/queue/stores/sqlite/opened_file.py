@@ -10,7 +10,7 @@ from ....log import logger
 _REST = 1.0
 
 
-class Place:
+class OpenedFile:
     """The path of a file that a connection of SQLite has open.
 
     A file that was deleted or replaced stays open. Its mail would be gone with the process, and
@@ -23,7 +23,7 @@ class Place:
         self._opened: tuple[int, int] | None = None
         self._next = 0.0
 
-    def opened(self) -> None:
+    def remember(self) -> None:
         """Remember the file that is there now, because it was opened."""
         self._opened = self._found()
 
@@ -57,4 +57,4 @@ class Place:
         return found.st_dev, found.st_ino
 
     def __repr__(self) -> str:
-        return f"<Place {self._path}>"
+        return f"<OpenedFile {self._path}>"
